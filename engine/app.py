@@ -72,8 +72,7 @@ from engine.records.case_archive import CaseArchive, archive_of
 from engine.records.rule_sets import RuleSet, first_rule_set_write
 from engine.records.runtime_config import SILENCES, RuntimeConfig
 from engine.rule_sets.proposals import Proposals
-from engine.rule_sets.rollout import RuleSetRollout
-from engine.rule_sets.rollout_worker import previews
+from engine.rule_sets.rollout import RuleSetRollout, previews
 from engine.rule_sets.rule_files import EVERY_SECONDS as WATCH_SECONDS
 from engine.rule_sets.rule_files import Watch, as_they_lie, files_of, import_directory, read_rule_set
 from engine.runtime.keys import Keys, agreed_keys

@@ -26,9 +26,8 @@ from engine.errors import ConfigurationError, SiagaError
 from engine.people.tokens import ANY_DESK, RIGHTS, Tokens
 from engine.people.users import Users
 from engine.settings import DEFAULT_FILE, Settings, load
-from engine.simulation.officials import Mailbox
-from engine.simulation.replay import Replay, read_events
-from engine.simulation.service_client import ServiceClient
+from engine.simulation.replay import Replay, ServiceClient, read_events
+from engine.simulation.respondents import Mailbox
 
 SCENARIO = "config/demo/pilkada-2024.jsonl"
 NAMESPACE = "demo"

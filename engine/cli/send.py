@@ -23,9 +23,8 @@ from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
     from engine.core.judging.instant import Instant
-    from engine.desk_client.own_desks import OwnDesks
     from engine.desk_client.spool import Spool
-    from engine.desk_client.uploader import UploadedLine, UploadLine
+    from engine.desk_client.uploader import OwnDesks, UploadedLine, UploadLine
     from engine.documents.sheets.sheet import NotASheet
     from engine.intake.form_input import Faulty, Given, Givens
     from engine.people.tokens import Scope
@@ -371,12 +370,12 @@ def _own_desks(
     report: SendReport,
 ) -> OwnDesks | None:
     """Ask the service for which desks the token reports."""
-    from engine.desk_client.own_desks import ask
+    from engine.desk_client.uploader import fetch_own_desks
 
     token = _token_if_any(token_file)
     if not token:
         return None  # what sends, says so; a dry run needs none
-    found = ask(url, token, ca_file=ca_file)
+    found = fetch_own_desks(url, token, ca_file=ca_file)
     if found is None:
         report.desk_unknown()
     return found

@@ -1,12 +1,8 @@
 """The spool: a folder that keeps events until the service has answered for each of them.
 
-Here: putting batches in and taking them out so that no crash loses an event or leaves half of one. Not here: sending
-(`desk_client.uploader`). A batch is one file of JSON lines; its name begins with the instant at which it came, so that
-the oldest goes first. What the service refused goes to `refused/`, with the reason of each, and is never deleted here.
-
-A file is written under another name, brought to the disk, and renamed; then the folder is brought to the disk too. What
-is there under its own name is whole. The same batch may be sent again after a crash: its events have ids of their own,
-so the service counts them as duplicates.
+A batch is one file of JSON lines. Its name begins with the instant at which it came, so that the oldest goes first. A
+file is written under another name, synced, and renamed; then the folder is synced. A crash therefore loses no event and
+leaves no half batch. A refused event goes to `refused/` with its reason and is never deleted here.
 """
 
 from __future__ import annotations

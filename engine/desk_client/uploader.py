@@ -1,8 +1,7 @@
-"""The courier: brings the batches of a spool to the service, again and again until it has answered for each event.
+"""The uploader: delivers the batches of a spool to the service, and asks the service for the desks of its token.
 
-Here: requests, what an answer means for the batch, and the pauses between tries. Not here: the folder
-(`desk_client.spool`). Only a 202 (or a 422 that names every event) takes a batch out of the spool; whatever else
-happens, it stays. Sending again is always safe. The token goes into one header and nowhere else.
+Only a 202 (or a 422 that names every event) takes a batch out of the spool. In every other case it stays. Sending again
+is always safe: the events have ids of their own. The token stands in one header and nowhere else.
 """
 
 from __future__ import annotations
@@ -164,3 +163,50 @@ def _answer(response: httpx.Response, events: int) -> ServerAnswer | None:
     if told != events or any(not 0 <= line.index < events for line in lines):
         raise UnwelcomeError(f"the service answered for {told} events of {events}; nothing was taken off")
     return answer
+
+
+PATH = "/v1/token"
+QUESTION_SECONDS = 10.0
+ANY_DESK = "*"
+
+
+class OwnDesks(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of the service: the token's region, its own desk, and the names that its events may have."""
+
+    region: str
+    desk: str
+    desks: tuple[str, ...]
+
+    @property
+    def is_bound(self) -> bool:
+        """Say whether it reports for named desks alone; else each row reports for its region."""
+        return ANY_DESK not in self.desks
+
+
+def fetch_own_desks(
+    url: str,
+    token: str,
+    *,
+    ca_file: Path | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> OwnDesks | None:
+    """Return the desks of a token; None where the service is away, refuses the token, or is too old to say."""
+    verify: Any = str(ca_file) if ca_file else True
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        with httpx.Client(
+            base_url=url,
+            headers=headers,
+            timeout=QUESTION_SECONDS,
+            follow_redirects=False,  # a redirect would carry the token elsewhere
+            verify=verify,
+            transport=transport,
+        ) as client:
+            answer = client.get(PATH)
+        return (
+            msgspec.json.decode(answer.content, type=OwnDesks)
+            if answer.status_code == httpx.codes.OK
+            else None
+        )
+    except (httpx.HTTPError, msgspec.DecodeError):
+        return None

@@ -1,8 +1,7 @@
 """Both matchers, one verdict: durable-rules matches, the native matcher checks every event and decides.
 
-Here: holding the two against each other, and choosing what serves. Not here: either matcher. Where they differ the
-native result stands, the difference is told, and that shard is native only until the next reload
-(docs/specification/rules.md#matching).
+Where they differ, the native result stands and the difference is reported. That shard is native only until the next
+reload (docs/specification/rules.md#matching).
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
-"""The native matcher: filters compiled to closures, rules indexed by kind. It is the meaning of the filter language.
+"""The native matcher: which rules an event satisfies, whose clearing event it is, and to which groups it belongs.
 
-Here: which rules an event satisfies, and whose clearing event it is. Not here: windows and groups (`judging`), and the
-second matcher (`matching.durable_rules`). Meaning of each test: docs/specification/rules.md#filters.
-
-What the language leaves open is decided so: `matches` finds its pattern anywhere in the text (write `^...$` for the
-whole), and only in texts; numbers count to 9 decimals and within plus or minus 2^53, a field with any other number is a
-missing one; true and false are equal to nothing but themselves.
+It compiles filters to closures and indexes rules by kind. It defines the meaning of the filter language
+(docs/specification/rules.md#filters). `matches` finds its pattern anywhere in a text. Numbers count to 9 decimals and
+within plus or minus 2^53; a field with any other number is missing. True and false equal only themselves.
 """
 
 from __future__ import annotations
@@ -15,13 +12,61 @@ from operator import ge, gt, le, lt
 
 import re2
 
+from engine.core.judging.condition import PatternPart
 from engine.core.judging.event import Event, Scalar, number
 from engine.core.judging.filter import EVERYTHING, NOTHING, AllOf, AnyOf, Filter, Test, Unless, kinds_of
-from engine.core.judging.pattern import watched_by
+from engine.core.judging.group_key import group_of, group_under
+from engine.core.judging.pattern import fits_of, parts_of, watched_by
 from engine.core.judging.region import lineage
 from engine.core.judging.rule import Rule
 from engine.errors import ConfigurationError
-from engine.matching.membership import Membership
+
+
+class Membership:
+    """The groups of one rule, asked about events that match it."""
+
+    def __init__(self, rule: Rule, compiled: Callable[[Filter], Callable[[Event], bool]]) -> None:
+        """Take a rule, and what makes a function of a filter."""
+        self._rule = rule
+        self._parts = tuple(
+            (1 << place, compiled(fits), _keys(rule, part))
+            for place, (part, fits) in enumerate(
+                zip(parts_of(rule.condition), fits_of(rule.condition, rule.watch), strict=True)
+            )
+        )
+
+        first = len(self._parts)
+        self._exemptions = tuple(
+            (1 << first + place, compiled(one.holds))
+            for place, one in enumerate(rule.exemptions)
+            if one.level
+        )
+
+    def groups(self, event: Event) -> Mapping[str, int]:
+        """Return the groups the event belongs to, and the bits of what it fits there; 0 where there is nothing to fit.
+
+        Nothing where it lacks the keys of `per`. The bits of the rule's exceptions stand behind those of the parts.
+        """
+        under = sum([bit for bit, holds in self._exemptions if holds(event)])
+        if not self._parts:
+            group = group_of(self._rule, event)
+            return {} if group is None else {group: under}
+        found = self._fitting(event)
+        return {group: bits | under for group, bits in found.items()} if under else found
+
+    def _fitting(self, event: Event) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for bit, fits, per in self._parts:
+            if fits(event) and (group := group_under(per, event)) is not None:
+                found[group] = found.get(group, 0) | bit
+        return found
+
+
+def _keys(rule: Rule, part: PatternPart) -> tuple[str, ...]:
+    """Return the fields that carry the keys of the rule's `per` in events of a part."""
+    renamed = dict(part.per)
+    return tuple(renamed.get(key, key) for key in rule.per)
+
 
 MatchVerdict = Callable[[Event], bool]
 """Says of an event whether a filter holds."""

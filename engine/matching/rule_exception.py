@@ -1,9 +1,7 @@
-"""Variants: which exception of a rule holds for a group as a whole, and when that ends.
+"""Variants: which exception of a rule holds for a group as a whole, by the keys of the group and the clock.
 
-Here: the choice, by the keys of the group and the clock. Not here: exceptions for single events
-(`matching.membership`), and how a group goes on when one ends (`core.judging.group_evaluation`).
-
-An exception ends when all instants before its `until` are judged: a group is judged by one rule at a time.
+An exception ends when all instants before its `until` are judged: a group is judged by one rule at a time
+(docs/specification/rules.md#exceptions). Exceptions for single events are in `matching.native`.
 """
 
 from __future__ import annotations

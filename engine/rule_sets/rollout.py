@@ -1,32 +1,49 @@
-"""Approval: what a rule set would change and whom it would reach, and putting it in force.
+"""Rollout: what a rule set would change and whom it would reach, and putting it in force.
 
-Here: the comparison with what is in force, and the write by which a rule set follows. Not here: reading the files
-(`rule_sets.rule_files`), who may approve (`rule_sets.proposals`), and the switch (`evaluation.activation`).
-
-All or nothing: where one file has an error, or more people would be told than somebody said yes to, what was stays.
+All or nothing: if one file has an error, or the change would notify more people than were agreed to, nothing changes.
+A preview judges what is stored anew. A worker process does that, so that the service is not delayed.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
 
-from engine.clock import Clock
+from engine.bootstrap import history_of
+from engine.clock import Clock, ManualClock
 from engine.core.judging.instant import Instant
 from engine.documents.finding import Finding
+from engine.documents.kinds import load_kinds
 from engine.documents.loaded import Loaded
+from engine.documents.regions import load_regions
 from engine.evaluation.activation import Rebuild, RuleSetActivation, RuleSetSwitch
 from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.groups import Groups
 from engine.metrics import Metrics
 from engine.records.additional_writes import NOTHING, AdditionalWrites
 from engine.records.rule_set_diff import REFUSED, Approved, OpenAlert, Preview, keeping, revision
-from engine.records.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
+from engine.records.rule_sets import (
+    RULES,
+    Proposal,
+    RuleSet,
+    after_the_past,
+    at_once,
+    pack_rule_set,
+    refuse_look_alike,
+    unpack_rule_set,
+)
 from engine.records.runtime_config import RuntimeConfig
+from engine.runtime import logging as logs
+from engine.runtime.worker import Bounds, Workers, serve
+from engine.settings import Log, Settings
 from engine.store.archive.history import EventHistory
 from engine.store.port import Committed, Expect, Store
+from engine.store.redis.store import RedisStore
 
 ALONE = "alone"
 """Stands for the second person where the settings let one person put rules in force (`reload.four_eyes: false`)."""
@@ -200,3 +217,67 @@ def written(findings: tuple[Finding, ...]) -> list[str]:
         for f in findings
         if f.severity == "error"
     ][:MOST_LINES]
+
+
+BOUNDS = Bounds(memory=2 << 30, cpu_seconds=120, seconds=120.0)
+"""What a preview may take."""
+
+
+class ApprovalOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker is told: the settings (their secrets masked), the store's server, the rule set, the instant."""
+
+    settings: dict[str, Any]
+    where: str
+    rule_set: bytes
+    now: Instant
+
+
+def previews(workers: Workers, settings: Settings, where: str) -> Previews:
+    """Return what previews rule sets beside the service, one for each user at a time."""
+    return partial(_preview, workers, settings, where)
+
+
+async def _preview(
+    workers: Workers, settings: Settings, where: str, after: RuleSet, now: Instant, by: str
+) -> Preview:
+    wanted = ApprovalOrder(
+        settings=settings.model_dump(mode="json"), where=where, rule_set=pack_rule_set(after), now=now
+    )
+    job = await workers.begin(f"preview/{by}", __name__, wanted, BOUNDS)
+    return msgspec.json.decode(await job.result(), type=Preview)
+
+
+async def _answer(work: bytes, _share: Callable[[float], None]) -> Preview:
+    wanted = msgspec.json.decode(work, type=ApprovalOrder)
+    settings = Settings.model_validate(wanted.settings)
+    store = RedisStore(
+        wanted.where,
+        settings.namespace,
+        accept_weaker_durability=settings.redis.accept_weaker_durability,
+        wait_replicas=settings.redis.wait_replicas,
+    )
+    await store.open()
+    try:
+        books = RuntimeConfig(
+            store,
+            namespace=settings.namespace,
+            regions=load_regions(settings.paths.regions),
+            kinds=load_kinds(settings.paths.kinds),
+            rule_set=RuleSet({}, {}),
+        )
+        await books.follow()
+        after = unpack_rule_set(wanted.rule_set)
+        return await previewed(store, ManualClock(wanted.now), books, history_of(settings, store), after)
+    finally:
+        await store.close()
+
+
+def main() -> None:
+    """Preview the rule set of standard input."""
+    logs.set_up(Log(level="error"))
+    logging.captureWarnings(capture=True)
+    serve(_answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,6 @@
-"""What changes for a reader where one rule set follows another: the words of rules and policies, and who is told.
+"""The difference that a reader sees between two rule sets: the words of rules and policies, and who is notified.
 
-Here: a pure comparison of two rule sets. Not here: what differs in judging (`records.rule_set_diff`) and sentences
-(`texts.rule_sentence`).
+`records.rule_set_diff` holds what differs in judging, `texts.rule_sentence` the sentences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Experience: what the store has seen of the rules in force, for advice about them.
+"""Experience: what the store has seen of the rules in force, for the advice that `siaga check` gives.
 
-Here: which rules matched nothing for long, and which wait shorter for silence than reports usually are apart. Not here:
-the words of the advice (`documents.finding`) and what can be told from the files alone (`documents.rules.lint`).
+It finds rules that matched nothing for long, and rules that wait shorter for silence than reports usually are apart.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The files of the rule set: reading them, and noticing and announcing changes; nothing takes effect by itself.
+"""The files of the rule set and the procedures that rules name: reading them, and announcing that they changed.
 
-Specification: docs/specification/rules.md#rule-set.
+No file takes effect by itself. Specification: docs/specification/rules.md#rule-set.
 """
 
 from __future__ import annotations
@@ -262,3 +262,29 @@ def files_fingerprint(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]
             continue
         found.append((str(file), stat.st_mtime_ns, stat.st_size))
     return tuple(sorted(found))
+
+
+LONGEST_BYTES = 12_000
+"""A longer file is a book and no help at night: messages and pages name it, and pages do not show it."""
+SUFFIX = ".md"
+
+
+class Procedures:
+    """Reads procedures from one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def text(self, guide: str) -> str:
+        """Return the text of a procedure; empty where a rule names no Markdown file of the folder, or a long one."""
+        return await asyncio.to_thread(self._text, guide) if guide.endswith(SUFFIX) else ""
+
+    def _text(self, guide: str) -> str:
+        folder = self._folder.resolve()
+        try:
+            path = (folder / guide).resolve()
+            if not path.is_relative_to(folder) or path.stat().st_size > LONGEST_BYTES:
+                return ""
+            return path.read_text(encoding="utf-8", errors="replace")
+        except (OSError, ValueError):  # it is gone, or no name that a file can have; its name is still told
+            return ""

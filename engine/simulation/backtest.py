@@ -1,55 +1,219 @@
-"""A backtest: recorded events through the service's own parts on a virtual clock, with nothing sent.
+"""A backtest: recorded events through the service's own parts on a virtual clock; nothing is sent.
 
-Here: the run, from the door to collecting gateways. Not here: where events come from (`simulation.feed`,
-`simulation.replay`), who answers (`simulation.respondents`), what the run came to (`simulation.ledger`), printing
-(`simulation.backtest_report`).
-
-Bounded: what was judged goes to an archive in a temporary folder and leaves memory after a day. What stays is of an
-event the place where it lies (some 40 bytes), of an alert that nothing can change any more its course, and of a message
-one line of the ledger.
+`Backtest` runs a rule set over a feed, and the `Ledger` holds the alerts and messages of that run. Memory is bounded:
+judged events go to an archive in a temporary folder after a day. An alert that nothing can change any more keeps its
+course, and a message keeps one line of the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from engine.app import collecting_gateways
-from engine.core.alerting.alert import Notification
+from engine.core.alerting.alert import NOTICES, Alert, HistoryEntry, NoticeKind, Notification
 from engine.core.alerting.directory import Contents
 from engine.core.alerting.gateway_route import Route
+from engine.core.alerting.policy import Channel
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import NATION
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import kept_for
 from engine.delivery.gateways import Gateway, sms_profile
 from engine.delivery.send_budgets import budgets_of
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
+from engine.escalation.alert_commands import AlertCommands
 from engine.gsm7 import parts
 from engine.intake.submission import Intake, IntakeResult, KeptLine, RefusedLine
 from engine.metrics import Metrics
 from engine.operations.event_archiver import EventArchiver
 from engine.people.tokens import ANY_DESK, Scope
-from engine.records.alert_repository import LINKS, NOTIFICATIONS
+from engine.records.alert_repository import LINKS, NOTIFICATIONS, history_log
 from engine.records.rule_sets import RuleSet
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import Settings
 from engine.simulation.feed import AcceptedEvent, Feed, FeedRequest, Other
-from engine.simulation.ledger import Bygone, KeptCourse, Ledger, Received, RecordedMessage
+from engine.simulation.recorder import UNDONE
 from engine.simulation.replay import AFTERWARDS, ReplayProgress
 from engine.simulation.respondents import Nobody, Punctual, Recalled, RecordedAnswers
 from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Simulator
 from engine.store.archive.events import Archive
 from engine.store.codec import decode, encode
+from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Put, Write
 from engine.texts.answer_link_token import token_fingerprint, token_for
 from engine.texts.catalogue import load_catalogue
 from engine.texts.render import Renderer
 from engine.texts.response import Responses
+
+
+class AlertCourse(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert from its opening to the end of the run: `level` is its highest, `happened_at` as last dated.
+
+    `hidden` alerts were recorded and told to nobody. `closed_at` (on the clock) is None while it is unresolved;
+    `undone` marks an opening that was taken back.
+    """
+
+    id: str
+    rule: str
+    group: str
+    ordinal: int
+    level: int
+    happened_at: Instant
+    detected_at: Instant
+    hidden: bool = False
+    closed_at: Instant | None = None
+    reason: str = ""
+    undone: bool = False
+
+
+class RecordedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that a gateway took: about which alert, to whom, when; `parts` is 0 where it is no SMS.
+
+    `person` is the opaque id that pairs the messages of two runs; it is never printed. `role` is empty for a person
+    whom a policy names directly.
+    """
+
+    alert: str
+    kind: NoticeKind
+    step: int
+    person: str
+    role: str
+    office: str
+    channel: Channel
+    informing: bool
+    sent_at: Instant
+    parts: int = 0
+
+
+class KeptCourse(msgspec.Struct, frozen=True):
+    """A line that the door kept aside or refused: its number, which field, why."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class Received(msgspec.Struct):
+    """What became of the events at the door; `kept` names the first lines of those that are no events."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    rejected: int = 0
+    kept: list[KeptCourse] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether every line was an event."""
+        return not self.quarantined and not self.rejected
+
+
+class Delay(msgspec.Struct, frozen=True):
+    """How long an alert was known before the first person who must act was told."""
+
+    course: AlertCourse
+    length: Millis
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run over [since, until] came to."""
+
+    rules: int
+    since: Instant
+    until: Instant
+    received: Received
+    courses: tuple[AlertCourse, ...]
+    told: tuple[RecordedMessage, ...]
+
+    def told_of(self) -> Mapping[str, list[RecordedMessage]]:
+        """Return the messages by alert."""
+        found: defaultdict[str, list[RecordedMessage]] = defaultdict(list)
+        for one in self.told:
+            found[one.alert].append(one)
+        return found
+
+    def by_recipient(self) -> Mapping[tuple[str, str], Counter[str]]:
+        """Return how many messages went to the bearers of a role at a region, by channel; SMS parts as `parts`."""
+        found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for one in self.told:
+            found[one.role, one.office].update({one.channel: 1, "parts": one.parts})
+        return found
+
+    def delays(self) -> list[Delay]:
+        """Return the times to a person of all alerts that reached one, the worst first."""
+        first: dict[str, Instant] = {}
+        for one in self.told:
+            if one.kind in NOTICES and not one.informing:
+                first[one.alert] = min(one.sent_at, first.get(one.alert, one.sent_at))
+        found = [Delay(c, first[c.id] - c.detected_at) for c in self.courses if c.id in first]
+        return sorted(found, key=lambda delay: (-delay.length, delay.course.detected_at, delay.course.id))
+
+    def unheard(self) -> list[AlertCourse]:
+        """Return the alerts of which nobody who must act was told though they were not hidden."""
+        reached = {delay.course.id for delay in self.delays()}
+        return [course for course in self.courses if not course.hidden and course.id not in reached]
+
+
+class Bygone:
+    """The courses of the alerts of a run, those among them that nothing can change any more without their messages."""
+
+    def __init__(self, store: MemoryStore, desk: AlertCommands, rules: Mapping[str, Rule]) -> None:
+        """Take the store and the desk of a run, and its rules, which say how far they reach back."""
+        self._store = store
+        self._desk = desk
+        self._reach = {id_: kept_for(rule.condition) + rule.late_horizon + DAY for id_, rule in rules.items()}
+        self._courses: dict[str, AlertCourse] = {}
+
+    async def let_go(self, now: Instant, awaits: Callable[[Alert], bool] = lambda _alert: False) -> None:
+        """Forget messages and histories of the alerts that have been resolved for longer than anything reaches back.
+
+        Those are kept of which somebody will say something yet, as `awaits` says: a closing may be withdrawn late.
+        The alerts themselves stay: a group learns of a closing by hand only when it is judged again.
+        """
+        for alert in await self._desk.alerts():
+            if alert.id in self._courses or alert.resolved_at is None or awaits(alert):
+                continue
+            if alert.resolved_at + self._reach[alert.rule.id] < now:
+                self._courses[alert.id] = await self._course(alert)
+                drops = tuple(Drop(NOTIFICATIONS, id_) for id_ in alert.notifications)
+                await self._store.write(Write(name="forget", drops=drops))
+                self._store.forget_log(history_log(alert.id))
+
+    async def courses(self) -> tuple[AlertCourse, ...]:
+        """Return the courses of all alerts, in the order in which they were detected."""
+        alerts = reversed(await self._desk.alerts())
+        return tuple([self._courses.get(alert.id) or await self._course(alert) for alert in alerts])
+
+    async def _course(self, alert: Alert) -> AlertCourse:
+        history = await self._desk.history(alert.id)
+        return AlertCourse(
+            id=alert.id,
+            rule=alert.rule.id,
+            group=alert.group,
+            ordinal=alert.ordinal,
+            level=alert.level,
+            happened_at=_happened_at(alert, history),
+            detected_at=alert.detected_at,
+            hidden=any(entry.name == "hidden" for entry in history[:2]),
+            closed_at=alert.resolved_at,
+            reason=alert.resolved_reason,
+            undone=alert.resolved_reason in UNDONE or any(entry.name == "corrected" for entry in history),
+        )
+
+
+def _happened_at(alert: Alert, history: Iterable[HistoryEntry]) -> Instant:
+    """Return when the opening happened, as last dated; a closed alert is re-dated in its history only."""
+    dated = [int(entry.details["happened_at"]) for entry in history if entry.name == "redated"]
+    return dated[-1] if dated else alert.happened_at
+
 
 SCOPE = Scope(
     rights=frozenset(("submit",)),

@@ -13,8 +13,8 @@ from rich.text import Text
 from engine.core.judging.instant import Instant, format_duration, format_instant, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import LEVEL_NAMES, level_name
-from engine.simulation.ledger import AlertCourse, Delay, Ledger, RecordedMessage
-from engine.simulation.phrases import PhraseLanguage
+from engine.simulation.backtest import AlertCourse, Delay, Ledger, RecordedMessage
+from engine.simulation.result import PhraseLanguage
 
 
 class CourseChange(msgspec.Struct):

@@ -12,7 +12,6 @@ from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.rule import Rule, level_name
 from engine.documents.test_files.policy_tests import ExpectedShown
 from engine.documents.test_files.rule_tests import Check, ExpectedAlerts, ExpectedGroup
-from engine.simulation.phrases import Phrase, phrase, written_offset
 from engine.simulation.recorder import (
     Around,
     Happening,
@@ -23,7 +22,7 @@ from engine.simulation.recorder import (
     open_by,
     why_not,
 )
-from engine.simulation.result import ResultRow
+from engine.simulation.result import Phrase, ResultRow, phrase, written_offset
 from engine.simulation.simulator import KEY
 from engine.texts.answer_link_token import token_for, with_token
 

@@ -1,8 +1,6 @@
-"""Feeds: where the events of a backtest come from, in the order in which they were received.
+"""Feeds: the events of a backtest in the order in which they were received.
 
-Here: what a feed is, that of the past of an installation, and one of synthetic events. Not here: files
-(`simulation.replay`) and what becomes of the events (`simulation.backtest`). A feed can be gone through again, and
-none holds its events in memory.
+A feed can be read again, and none holds its events in memory. `simulation.replay` holds the feed of a recorded file.
 """
 
 from __future__ import annotations

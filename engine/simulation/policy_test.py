@@ -27,9 +27,8 @@ from engine.errors import ConfigurationError
 from engine.metrics import Metrics
 from engine.simulation.coverage import reached_names, touched
 from engine.simulation.expectations import PolicyExpectations
-from engine.simulation.phrases import Phrase, phrase, written_offset
 from engine.simulation.recorder import Recorder, happenings
-from engine.simulation.result import ResultRow, TestResult
+from engine.simulation.result import Phrase, ResultRow, TestResult, phrase, written_offset
 from engine.simulation.run_steps import StepRunner, by_id
 from engine.simulation.simulator import Outgoing, Simulator, TestInstallation
 

@@ -21,7 +21,6 @@ from engine.documents.test_files.rule_tests import Check, ReloadStep, Restart, R
 from engine.metrics import Metrics
 from engine.simulation.coverage import touched
 from engine.simulation.expectations import RuleExpectations
-from engine.simulation.phrases import Phrase, phrase, written_offset
 from engine.simulation.recorder import (
     Around,
     Happening,
@@ -31,7 +30,7 @@ from engine.simulation.recorder import (
     happenings,
     open_now,
 )
-from engine.simulation.result import TestResult
+from engine.simulation.result import Phrase, TestResult, phrase, written_offset
 from engine.simulation.simulator import Simulator
 
 ALL_UP_TO = 5

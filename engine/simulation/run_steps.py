@@ -37,8 +37,8 @@ from engine.documents.test_files.steps import (
 )
 from engine.escalation.notes import digest_of
 from engine.simulation.expectations import written_group
-from engine.simulation.phrases import Phrase, phrase
 from engine.simulation.recorder import Recorder, is_meant_group
+from engine.simulation.result import Phrase, phrase
 from engine.simulation.simulator import KEY, Simulator
 from engine.texts.answer_link_token import token_for
 

@@ -1,4 +1,7 @@
-"""The suite: loads the named test files, runs them, counts, and reports as text, JSON or JUnit XML."""
+"""The suite: loads the named test files, runs them, counts, and reports as text, JSON or JUnit XML.
+
+Specification: docs/specification/tests.md#reports-of-a-run.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,8 @@ from engine.documents.yaml_tree import MappingNode, compose_file
 from engine.documents.yaml_tree import SequenceNode as Nodes
 from engine.metrics import Metrics
 from engine.simulation.coverage import Coverage, coverage
-from engine.simulation.phrases import PhraseLanguage, phrase, written_offset
 from engine.simulation.policy_test import run_policy_test
-from engine.simulation.result import TestResult
+from engine.simulation.result import PhraseLanguage, TestResult, phrase, written_offset
 from engine.simulation.rule_test import run_rule_test
 from engine.simulation.simulator import TestInstallation
 

@@ -1,7 +1,12 @@
-"""What if: pasted rules are checked, tested and compared over past events. Nothing is saved."""
+"""What if: pasted rules are checked, tested and compared over past events. Nothing is saved.
+
+The work is done by a worker process beside the service, so that a long past or much memory does not delay judging.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import shutil
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 import yaml
 
 from engine.core.judging.instant import Instant
@@ -21,12 +27,13 @@ from engine.errors import ConfigurationError
 from engine.records.rule_sets import RuleSet
 from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import load_rule_set
-from engine.settings import Settings
+from engine.runtime import logging as logs
+from engine.runtime.worker import Bounds, Job, WorkerFailedError, Workers, serve
+from engine.settings import Log, Settings
 from engine.simulation import suite
-from engine.simulation.backtest import Backtest
+from engine.simulation.backtest import AlertCourse, Backtest
 from engine.simulation.backtest_report import BacktestDifference, CourseChange, backtest_difference
 from engine.simulation.feed import Past
-from engine.simulation.ledger import AlertCourse
 from engine.simulation.replay import ReplayProgress
 from engine.simulation.simulator import TestInstallation
 from engine.store.archive.events import Archive
@@ -359,3 +366,76 @@ def relative_finding(finding: Finding, pasted: Pasted, rules: Path) -> Finding:
     if line is not None:
         return msgspec.structs.replace(finding, file=PASTED, line=line)
     return msgspec.structs.replace(finding, file=finding.file.removeprefix(f"{rules}/"))
+
+
+BOUNDS = Bounds(memory=2 << 30, cpu_seconds=600, seconds=600.0)
+"""What a what-if may take."""
+
+log = structlog.get_logger(__name__)
+
+
+class WhatIfTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """The task of the worker: the settings (their secrets masked, it needs none) and the question."""
+
+    settings: dict[str, Any]
+    question: Question
+
+
+class WhatIf:
+    """One question under way, asked beside the service."""
+
+    def __init__(self, question: Question, job: Job) -> None:
+        self.question = question
+        self.answer: WhatIfAnswer | None = None
+        self.failed = False
+        """Whether it ended without an answer; the log says why."""
+        self._job = job
+        self._task = asyncio.create_task(self._follow(), name="what-if")
+
+    @property
+    def done(self) -> float:
+        """Which share of the work is done, 0 to 1."""
+        return self._job.done
+
+    @property
+    def pid(self) -> int | None:
+        """The process that looks for the answer, once it runs."""
+        return self._job.pid
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._task.done()
+
+    async def wait(self) -> None:
+        """Wait until it is over."""
+        await asyncio.shield(self._task)
+
+    async def _follow(self) -> None:
+        try:
+            self.answer = msgspec.json.decode(await self._job.result(), type=WhatIfAnswer)
+        except (WorkerFailedError, msgspec.DecodeError) as error:
+            self.failed = True
+            log.warning("what_if_failed", error=str(error))
+
+
+async def start_what_if(workers: Workers, user: str, settings: Settings, question: Question) -> WhatIf:
+    """Ask a question in place of the user's question before; raises `WorkersBusyError`, and leaves that one."""
+    asked = WhatIfTicket(settings=settings.model_dump(mode="json"), question=question)
+    return WhatIf(question, await workers.begin(f"what-if/{user}", __name__, asked, BOUNDS))
+
+
+async def _answer(work: bytes, share: Callable[[float], None]) -> WhatIfAnswer:
+    asked = msgspec.json.decode(work, type=WhatIfTicket)
+    return await what_if(Settings.model_validate(asked.settings), asked.question, share)
+
+
+def main() -> None:
+    """Answer the question on standard input."""
+    logs.set_up(Log(level="error"))
+    logging.captureWarnings(capture=True)
+    serve(_answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.escalation.notes import digest_of, with_note
 from engine.records.alert_repository import Case
 from engine.records.tolerant_read import report_unreadable
-from engine.rule_sets.procedures import Procedures
+from engine.rule_sets.rule_files import Procedures
 from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.texts.answer_page import AnswerPages, PageOutcome
 from engine.texts.objection import ObjectionPages, Standing

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from engine.app import Siaga
-from engine.rule_sets.procedures import Procedures
+from engine.rule_sets.rule_files import Procedures
 from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.texts.answer_page import AnswerPages
 from engine.texts.objection import ObjectionPages

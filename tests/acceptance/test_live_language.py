@@ -21,8 +21,7 @@ from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.people.tokens import Scope
 from engine.settings import Settings, load
-from engine.simulation.backtest import Backtest
-from engine.simulation.ledger import AlertCourse
+from engine.simulation.backtest import AlertCourse, Backtest
 from engine.simulation.replay import Recording
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.sentences import ROSTER, TABLES, Document, Vocabulary, rule_sets

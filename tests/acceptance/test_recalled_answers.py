@@ -24,9 +24,8 @@ from engine.records.alert_repository import Case
 from engine.runtime.keys import Keys
 from engine.settings import Settings, load
 from engine.settings_sections import RetentionSection
-from engine.simulation.backtest import Backtest
+from engine.simulation.backtest import Backtest, Ledger
 from engine.simulation.feed import Past
-from engine.simulation.ledger import Ledger
 from engine.simulation.respondents import recalled
 from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore

@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 
 from engine.core.judging.instant import MINUTE, local, parse_instant
-from engine.simulation.officials import Mailbox
+from engine.simulation.respondents import Mailbox
 from tests.browser.browser import DESKTOP, faults
 
 SMALL = (360, 640)

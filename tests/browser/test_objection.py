@@ -1,6 +1,6 @@
 """An official objects to a change of their contacts on a small phone, scripts off."""
 
-from engine.simulation.officials import Mailbox
+from engine.simulation.respondents import Mailbox
 from tests.browser.browser import DESKTOP, faults
 
 SMALL = (360, 640)

@@ -39,7 +39,7 @@ def workers() -> set[int]:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            if b"engine.simulation.what_if_worker" in words:
+            if b"engine.simulation.what_if" in words:
                 found.add(int(pid))
     return found
 

@@ -24,8 +24,8 @@ from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log, Settings
 
 if TYPE_CHECKING:
+    from engine.simulation.backtest import Ledger
     from engine.simulation.feed import Feed
-    from engine.simulation.ledger import Ledger
     from engine.simulation.respondents import Recalled
 
 RECORDED = "recorded"

@@ -68,8 +68,7 @@ def speed_of(text: str) -> float | None:
 async def _replay(url: str, token: str, file: Path, **how: Any) -> None:
     from rich.console import Console
 
-    from engine.simulation.replay import Replay, read_events
-    from engine.simulation.service_client import ServiceClient
+    from engine.simulation.replay import Replay, ServiceClient, read_events
 
     events = read_events(file)
     console = Console(stderr=True, highlight=False)

@@ -23,7 +23,7 @@ from engine.cli.policy_staff.check import CheckLanguage
 from engine.errors import ConfigurationError
 from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log
-from engine.simulation.phrases import PhraseLanguage, phrase
+from engine.simulation.result import PhraseLanguage, phrase
 from engine.simulation.simulator import TestInstallation
 from engine.simulation.suite import (
     SuiteReport,

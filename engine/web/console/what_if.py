@@ -1,7 +1,6 @@
-"""What if: a changed rule is pasted, checked, tested and held against the past, beside the service; nothing is saved.
+"""What if: the page on which a user pastes a changed rule, and the questions under way; nothing is saved.
 
-Here: the page and who has a question under way. Not here: finding the answer (`simulation.what_if`) and the process in
-which that happens (`simulation.what_if_worker`). One question at a time per user, and so many in this process.
+A user has one question at a time, and this process a bounded number. `simulation.what_if` finds the answer.
 """
 
 from __future__ import annotations
@@ -20,9 +19,16 @@ from engine.core.judging.instant import DAY, Millis
 from engine.core.judging.region import NATION
 from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.runtime.worker import WorkersBusyError
-from engine.simulation import what_if_worker
-from engine.simulation.what_if import PASTED, Alerted, Question, Recipient, WhatIfAnswer, text_of
-from engine.simulation.what_if_worker import WhatIf
+from engine.simulation.what_if import (
+    PASTED,
+    Alerted,
+    Question,
+    Recipient,
+    WhatIf,
+    WhatIfAnswer,
+    start_what_if,
+    text_of,
+)
 from engine.texts.catalogue import Texts
 from engine.texts.localizer import Localizer
 from engine.web.auth import cover
@@ -86,7 +92,7 @@ class WhatIfForm:
         now = self._siaga.clock.now()
         question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
         try:
-            asked = await what_if_worker.ask(self._siaga.workers, user, self._siaga.settings, question)
+            asked = await start_what_if(self._siaga.workers, user, self._siaga.settings, question)
         except WorkersBusyError:
             self._runs.give_back(user)
             return "busy", WORKERS_RETRY_SECONDS

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.simulation.replay import Replay, ReplayProgress, read_events
-from engine.simulation.service_client import ServiceClient
+from engine.simulation.replay import Replay, ReplayProgress, ServiceClient, read_events
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "config/demo/pilkada-2024.jsonl"

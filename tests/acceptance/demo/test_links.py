@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from engine.app import open_siaga
 from engine.people.tokens import Scope
 from engine.settings import load
-from engine.simulation.officials import Mailbox
 from engine.simulation.replay import read_events
+from engine.simulation.respondents import Mailbox
 from engine.store.memory import MemoryStore
 from engine.web.app import build
 from tests.acceptance.demo.installation import ROOT, SCENARIO

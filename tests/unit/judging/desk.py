@@ -10,8 +10,7 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.judgement import Ended, Judgement, Opened, Redated, Undone
 from engine.core.judging.rule import Rule
-from engine.matching.membership import Membership
-from engine.matching.native import compile_filter
+from engine.matching.native import Membership, compile_filter
 
 
 def rule(**over: Any) -> Rule:

@@ -12,8 +12,8 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.core.judging.rule import Rule
 from engine.matching.checked import CheckedMatcher, Disagreement, choose, open_shards
+from engine.matching.durable_rules import Decimal9, Projection, decimal, json_text
 from engine.matching.native import NativeMatcher
-from engine.matching.projection import Decimal9, Projection, decimal, json_text
 from tests.unit.judging.desk import event, rule
 
 SHARDS, WHY = open_shards()

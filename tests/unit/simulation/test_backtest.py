@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from engine.errors import ConfigurationError
+from engine.simulation.backtest import AlertCourse, Ledger, Received, RecordedMessage
 from engine.simulation.backtest_report import backtest_difference
-from engine.simulation.ledger import AlertCourse, Ledger, Received, RecordedMessage
 from engine.simulation.replay import Recording
 
 COURSE = AlertCourse(

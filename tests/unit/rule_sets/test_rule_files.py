@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rule_sets.procedures import LONGEST_BYTES, Procedures
+from engine.rule_sets.rule_files import LONGEST_BYTES, Procedures
 
 
 async def test_a_file_is_read_as_it_is_now(tmp_path: Path):

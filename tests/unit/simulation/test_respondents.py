@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import MINUTE
-from engine.simulation.officials import (
+from engine.simulation.respondents import (
     EXPIRY_IGNORED,
     MOODS,
     ONLY_SEEN,

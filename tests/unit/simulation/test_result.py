@@ -4,7 +4,7 @@ from string import Formatter
 
 import pytest
 
-from engine.simulation.phrases import PHRASES, phrase, written_offset
+from engine.simulation.result import PHRASES, phrase, written_offset
 
 
 @pytest.mark.parametrize("code", PHRASES)
